@@ -31,7 +31,7 @@ from forecaster.store.row_types import NewRun
 from forecaster.store.sharing import running
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.read_only_store import LookedAt, open_source
+from forecaster.store.sharing.read_only_store import LookedAt, named_source, one_reading
 from forecaster.store.targets import note_targets
 from forecaster.store.versions import catalogue
 
@@ -136,8 +136,9 @@ def open_reader(settings: Settings) -> Store:
         BadInput: there is nothing to read.
         SchemaTooNew: a newer quakecast wrote it.
     """
-    source = open_source(settings)
-    trained_sets.use(source, settings)
+    source = named_source(settings)
+    with one_reading(source) as opened:
+        trained_sets.use(opened, settings)
     return source
 
 

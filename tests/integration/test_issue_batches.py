@@ -52,13 +52,13 @@ def test_batches_hold_each_request_once_those_of_a_zone_together(asked):
 
 
 def test_the_last_batches_are_small_where_there_are_many(asked, monkeypatch):
-    """Two workers: a batch holds a sixth of what is left, 200 recipes at most and 25 at least."""
+    """Two workers: a batch holds a quarter of what is left, 250 recipes at most and 25 at least."""
     job, requests = asked
-    monkeypatch.setattr(issue_batches, "MOST_RECIPES", 200)
+    monkeypatch.setattr(issue_batches, "MOST_RECIPES", 250)
     settings = job.settings.model_copy(update={"workers": 2})
     batches = batches_of(job.store, settings, requests * 500, predict.Doubts())
     sizes = [len(batch.requests) for batch in batches]
-    assert sizes == [200, 200, 183, 152, 127, 106, 88, 74, 61, 51, 43, 35, 30, 25, 25, 25, 25, 25, 25]
+    assert sizes == [250, 250, 250, 187, 140, 105, 79, 59, 45, 33, 25, 25, 25, 25, 2]
 
 
 def test_a_copy_gives_what_the_store_gives_and_an_old_one_is_refused(asked):

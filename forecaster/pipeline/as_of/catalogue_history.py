@@ -120,9 +120,9 @@ def _times(us: np.ndarray) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(us.view("datetime64[us]")).tz_localize("UTC")
 
 
-def read_history(store: Store) -> CatalogueHistory:
-    """Return the whole catalogue of the store, cached for the next step until it changes."""
-    return _history(store, state_of(store))
+def read_history(store: Store, state: tuple[int, int, int] | None = None) -> CatalogueHistory:
+    """Return the whole catalogue of the store, cached for the next step until it changes. state: what `state_of` has just returned."""
+    return _history(store, state or state_of(store))
 
 
 def state_of(store: Store) -> tuple[int, int, int]:

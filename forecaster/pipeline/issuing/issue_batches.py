@@ -10,7 +10,7 @@ from forecaster.quantities import counted
 from forecaster.settings import Settings
 from forecaster.store.database import Store
 
-MOST_RECIPES, LEAST_RECIPES = 200, 25  # of a batch: each costs a run of a task, and its recipes fail together
+MOST_RECIPES, LEAST_RECIPES = 250, 25  # of a batch: each costs a run of a task, and its recipes fail together
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def batches_of(store: Store, settings: Settings, requests: Sequence[IssueRequest
     batches: list[IssueBatch] = []
     begin = 0
     while left := len(ordered) - begin:
-        size = min(left, MOST_RECIPES, max(LEAST_RECIPES, left // (3 * settings.workers)))
+        size = min(left, MOST_RECIPES, max(LEAST_RECIPES, left // (2 * settings.workers)))
         part = tuple(ordered[begin : begin + size])
         named = {fit["directory"] for request in part for fit in request.fits.values() if "directory" in fit}
         batches.append(IssueBatch(part, doubts, reading, frozenset(name for name in named if (models / name).is_dir())))
@@ -65,4 +65,4 @@ def compute_batch(source: Store, settings: Settings, batch: IssueBatch) -> list[
                 f"{name} is not in {settings.models} on this machine; share QUAKECAST_HOME/models with it or copy the folder there; these "
                 "recipes have no forecast"
             )
-    return list(compute_issues(read_history(source), settings.models, batch.requests, batch.doubts))
+    return list(compute_issues(read_history(source, batch.reading), settings.models, batch.requests, batch.doubts))
