@@ -43,18 +43,20 @@ def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, li
 
 def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
     """Return recipe_id, target_hash, target_start, target_end (of the rung), horizon_days, magnitude of every rung whose window has ended
-    and that has no final outcome, with status and event_count of the outcome that it has."""
+    and that has no final outcome, with status and event_count of the outcome that it has; each once, though several forecasts have it.
+
+    Where they promised different ends, because the clocks' law changed between them, the rung is of the earliest.
+    """
     # Where as many rungs have a final outcome as end at a moment, none of them is left. The rungs of the other moments are looked at.
     return connection.execute(
         "WITH ended AS (SELECT window_end, count(*) AS number FROM rung WHERE window_end <= $now GROUP BY window_end), "
         "done AS (SELECT window_end, count(*) AS number FROM rung_outcome WHERE status = 'final' GROUP BY window_end), "
-        "open AS (SELECT window_end FROM ended LEFT JOIN done USING (window_end) WHERE ended.number IS DISTINCT FROM done.number) "
-        "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, r.window_end AS target_end, r.horizon_days, r.magnitude, "
-        "o.status, o.event_count "
-        "FROM (SELECT * FROM rung WHERE window_end IN (SELECT window_end FROM open)) r JOIN forecast f USING (forecast_id) "
-        "LEFT JOIN (SELECT * FROM rung_outcome WHERE window_end IN (SELECT window_end FROM open)) o ON o.recipe_id = f.recipe_id "
-        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start AND o.horizon_days = r.horizon_days "
-        "AND o.magnitude = r.magnitude WHERE coalesce(o.status, '') <> 'final' ORDER BY ALL",
+        "open AS (SELECT window_end FROM ended LEFT JOIN done USING (window_end) WHERE ended.number IS DISTINCT FROM done.number), "
+        "promised AS (SELECT f.recipe_id, f.target_hash, f.target_start, min(r.window_end) AS target_end, r.horizon_days, r.magnitude "
+        "FROM (SELECT * FROM rung WHERE window_end IN (SELECT window_end FROM open)) r JOIN forecast f USING (forecast_id) GROUP BY ALL) "
+        "SELECT p.*, o.status, o.event_count FROM promised p "
+        "LEFT JOIN (SELECT * FROM rung_outcome WHERE target_start IN (SELECT target_start FROM promised)) o "
+        "USING (recipe_id, target_hash, target_start, horizon_days, magnitude) WHERE coalesce(o.status, '') <> 'final' ORDER BY ALL",
         {"now": now},
     ).df()
 

@@ -201,12 +201,13 @@ def append(connection: Connection, table: str, frame: "pd.DataFrame", *, replace
 
 
 def put(connection: Connection, table: str, frame: "pd.DataFrame", key: Sequence[str]) -> None:
-    """Append the rows of `frame` to a table without a primary key. Stored rows with the same values in the columns of `key` are removed.
+    """Append the rows of `frame` to a table without a primary key. Stored rows with the same values in the columns of `key` are removed; of
+    several rows of `frame` the first is kept.
 
     The first column of `key` should rise with time: only the part of the table between its smallest and largest value is looked at.
     """
     same = " AND ".join(f"{table}.{column} = appended.{column}" for column in key)
-    with frame_as(connection, "appended", frame):
+    with frame_as(connection, "appended", frame.drop_duplicates(list(key))):
         connection.execute(
             f"DELETE FROM {table} USING appended WHERE {same} "
             f"AND {table}.{key[0]} BETWEEN (SELECT min({key[0]}) FROM appended) AND (SELECT max({key[0]}) FROM appended)"

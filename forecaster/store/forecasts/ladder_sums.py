@@ -71,10 +71,10 @@ def record_sums(connection: Connection, targets: Mapping[str, str], block_days: 
     stored = "" if until is None else f"UNION ALL SELECT target_hash, {_COLUMNS} FROM ladder_sum"
     return connection.execute(
         f"WITH {_SUMS}, whole AS (SELECT {_WHOLE} FROM (SELECT target_hash, {_COLUMNS} FROM summed {stored}) "
-        f"WHERE target_hash IN (SELECT unnest($hashes)) GROUP BY {_RUNG}) "
+        f"WHERE (recipe_id, target_hash) IN (SELECT unnest($ids), unnest($hashes)) GROUP BY {_RUNG}) "
         "SELECT * EXCLUDE (parts), apply(parts, lambda part: part.block) AS blocks, apply(parts, lambda part: part.hits) AS block_hits, "
         f"apply(parts, lambda part: part.gain) AS block_gains FROM whole ORDER BY {_RUNG}",
-        {"hashes": list(targets.values()), **_span(lengths, until, None)},
+        {"ids": list(targets), "hashes": list(targets.values()), **_span(lengths, until, None)},
     ).df()
 
 

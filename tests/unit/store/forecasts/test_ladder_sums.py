@@ -24,7 +24,8 @@ PLAIN = """
         sum(reference_probability) AS usual_hits, count(*) FILTER (in_range) AS in_range, sum(information_gain) AS gain,
         coalesce(list(DISTINCT (epoch(target_start) // 86400)::BIGINT // horizon_days) FILTER (happened), []) AS spans
     FROM v_ladder WHERE counts AND log_score IS NOT NULL AND method = 'daily' AND (official OR mode <> 'prospective')
-        AND target_hash IN (SELECT unnest($hashes)) GROUP BY ALL ORDER BY recipe_id, mode, horizon_days, magnitude, block"""
+        AND (recipe_id, target_hash) IN (SELECT unnest($ids), unnest($hashes))
+    GROUP BY ALL ORDER BY recipe_id, mode, horizon_days, magnitude, block"""
 
 
 def add_days(connection: Connection, recipe: Recipe, days: range, status: str, rng: np.random.Generator, **changes: Any) -> None:
@@ -58,7 +59,7 @@ def same(connection: Connection, recipes: list[Recipe]) -> bool:
     """Compare the blocks with those of all rungs; return whether stored sums were used."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     found = ladder_sums.record_sums(connection, targets, block_days)
-    plain = connection.execute(PLAIN, {"hashes": list(targets.values())}).df()
+    plain = connection.execute(PLAIN, {"ids": list(targets), "hashes": list(targets.values())}).df()
     keys = ["recipe_id", "mode", "horizon_days", "magnitude"]
     for row, (key, blocks) in zip(found.to_dict("records"), plain.groupby(keys, sort=True), strict=True):
         assert tuple(row[name] for name in keys) == key
@@ -144,6 +145,18 @@ def test_another_length_of_blocks_makes_the_sums_anew(store: Store, two: list[Re
         assert not same(connection, two)
         ladder_sums.close(connection, block_days, NOW)
         assert same(connection, two)
+
+
+def test_what_a_recipe_forecast_before_it_was_moved_is_not_in_its_record(store: Store, two: list[Recipe]) -> None:
+    """Another recipe has its former target now. Seen to fail: targets chosen by their hash alone."""
+    moved, other = two
+    rng = np.random.default_rng(5)
+    with store.transaction() as connection:
+        add_days(connection, moved, range(100), "final", rng, target_hash="former")
+        add_days(connection, moved, range(100, 150), "final", rng)
+        add_days(connection, other, range(100), "final", rng, target_hash="former")
+        sums = ladder_sums.record_sums(connection, {moved.id: moved.target_hash, other.id: "former"}, block_days)
+    assert sums.groupby("recipe_id")["settled"].first().to_dict() == {moved.id: 50, other.id: 100}
 
 
 def test_an_empty_ladder(store: Store, two: list[Recipe]) -> None:

@@ -10,6 +10,7 @@ from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
 from forecaster.store.forecasts import shown
+from forecaster.store.row_types import RungOutcomeRow, rows_as
 from forecaster.timewindow import TimeWindow
 from tests.support.forecast_rows import forecast_row, rung_row
 
@@ -105,6 +106,22 @@ def test_what_is_due_is_what_a_reading_of_all_rows_finds(store: Store, recipes: 
     assert sorted(found["forecast_id"]) == due
     names = ["recipe_id", "target_start", "horizon_days", "magnitude", "status"]
     assert [tuple(row) for row in rungs[names].astype(object).where(rungs[names].notna(), None).itertuples(index=False)] == unsettled
+
+
+def test_a_rung_of_which_two_forecasts_promised_different_ends_has_one_outcome_that_stays(store: Store, recipes: dict[str, Recipe]) -> None:
+    """The clocks' law changed between two issues. Seen to fail: a row for each end, and an outcome that was looked for at its end alone."""
+    issues = [made(recipes["manila"], 0), made(recipes["manila"], 0, forecast_id="again", official=False)]
+    ends = [window(0, 30).end, window(0, 30).end - timedelta(hours=1)]
+    stored = []
+    with store.transaction() as connection:
+        ledger.insert(connection, "forecast", issues)
+        rung_rows.add(connection, [rung_row(issue, 30, 5.0, window_end=end) for issue, end in zip(issues, ends, strict=True)])
+        for status in ("provisional", "final", "final"):
+            found = rung_rows.unsettled(connection, FIRST + 99 * DAY).rename(columns={"target_end": "window_end"})
+            rows = found.assign(happened=True, event_count=1, status=status, as_of=FIRST + 99 * DAY)
+            rung_rows.settle(connection, rows_as(RungOutcomeRow, rows))
+            stored.append(connection.execute("SELECT window_end, status FROM rung_outcome").fetchall())
+    assert stored == [[(ends[1], status)] for status in ("provisional", "final", "final")] and found.empty
 
 
 def test_forecasts_of_years_ago_are_shown_where_a_recipe_has_no_later_ones(store: Store, recipes: dict[str, Recipe]) -> None:
