@@ -257,8 +257,12 @@ def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
 
 
 def to_us(moment: datetime) -> int:
-    """Return microseconds since the epoch of an aware time, exactly."""
-    return (moment - _EPOCH) // _MICROSECOND
+    """Return microseconds since the epoch of an aware time, exactly.
+
+    Raises:
+        TypeError: the time is naive. ValueError: it is pandas' NaT, which would become a float NaN.
+    """
+    return int((moment - _EPOCH) // _MICROSECOND)
 
 
 def from_us(value: int) -> datetime:

@@ -261,24 +261,25 @@ def write_export(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> li
         if path.is_absolute() or ".." in path.parts or path.suffix != ".json":
             raise ValueError(f"{name!r} is not a relative name of a JSON file")
         check_document(name, document)
-        texts[name] = _lines(document)
+        texts[name] = json_lines(document)
     return [write_atomic(folder / name, text) for name, text in texts.items()]
 
 
-def _lines(document: Mapping[str, Any]) -> str:
-    """Return the document as JSON with a line for each of its values, and for each row of a list.
+def json_lines(document: Mapping[str, Any]) -> str:
+    """Return the document as JSON with a line for each of its values, and for each row of a list: a diff shows the place of a change.
 
     With `indent`, Python's own encoder would write every number of a heatmap in a line, and take ten times as long.
     """
     parts = []
     for key, value in document.items():
         rows = value if isinstance(value, list) and value and isinstance(value[0], dict | list) else None
-        text = _json(value) if rows is None else "[\n  " + ",\n  ".join(map(_json, rows)) + "\n ]"
+        text = _json(value) if rows is None else "[\n  " + ",\n  ".join(map(_row_json, rows)) + "\n ]"
         parts.append(f"{_json(key)}: {text}")
     return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_row_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def write_atomic(path: Path, text: str) -> Path:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +100,9 @@ def test_times_without_a_zone_are_errors() -> None:
         require_utc(datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=9))), "start")
     with pytest.raises(ValueError, match="aware UTC"):
         TimeWindow(naive, utc("2024-01-02"))
+    for moment in (naive, pd.Timestamp(naive), pd.NaT):
+        with pytest.raises((TypeError, ValueError), match=r"naive|NaN"):
+            to_us(moment)
 
 
 def test_a_window_has_a_length() -> None:

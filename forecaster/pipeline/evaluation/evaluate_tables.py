@@ -1,6 +1,5 @@
 """Write the tables of an evaluation from its stored results: daily.parquet, scores.parquet, skill.json, SKILL.md and skill.html."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from forecaster.pipeline.recipes_in_use import OFF, kinds_in_use, recipes_in_use
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.pipeline.world_map.map_backtest import read_backtest
 from forecaster.registry.model_kinds import KINDS, looks
-from forecaster.reports.map_files import check_document, write_atomic
+from forecaster.reports.map_files import check_document, json_lines, write_atomic
 from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages.skill import Plots, skill_context
 from forecaster.reports.skill_pages.skill_charts import Line, ReliabilityPlot
@@ -80,7 +79,7 @@ def write_tables(folder: ResultFolder, settings: Settings, preface: str = "") ->
     return [
         write_parquet(folder.folder / "daily.parquet", daily),
         write_parquet(folder.folder / "scores.parquet", scores),
-        write_atomic(folder.folder / "skill.json", skill_text(document)),
+        write_atomic(folder.folder / "skill.json", json_lines(document)),
         write_atomic(folder.folder / "SKILL.md", skill_markdown(document, preface)),
         write_atomic(folder.folder / "skill.html", page),
     ]
@@ -125,19 +124,6 @@ def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence
         "scores": [_score(row) for row in kept.to_dict("records")],
         "failures": list(failures),
     }
-
-
-def skill_text(document: Mapping[str, Any]) -> str:
-    """Format skill.json with one line per list entry, so that the file stays small and a diff shows the place of a change."""
-    parts = []
-    for name, value in document.items():
-        if isinstance(value, list) and value:
-            lines = ",\n  ".join(json.dumps(item, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for item in value)
-            text = f"[\n  {lines}\n ]"
-        else:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        parts.append(f" {json.dumps(name)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _in_order(daily: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The map UI's files: fields and forms as in the first system, checked against their schemas, written whole or not at all."""
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -248,3 +249,20 @@ def test_what_killed_processes_left_is_removed_and_what_is_being_written_stays(t
     with files.held(written):
         map_files.clear_unfinished(tmp_path)
     assert [path for path in (*left, page, written) if path.exists()] == [page, written]
+
+
+def test_a_document_has_a_line_a_value_and_a_line_a_row() -> None:
+    """Seen to fail: a list of lists in one line; NaN written as JavaScript's."""
+    document = {
+        "one": [{"a": "東京\n", "b": None}, {"a": "", "b": 0.5}],
+        "two": [[1, 2], []],
+        "three": [1, 2],
+        "four": [],
+        "five": {"a": [1]},
+    }
+    text = map_files.json_lines(document)
+    assert json.loads(text) == document and json.loads(map_files.json_lines({})) == {}
+    assert text.splitlines()[1:4] == [' "one": [', '  {"a":"東京\\n","b":null},', '  {"a":"","b":0.5}'] and len(text.splitlines()) == 13
+    for wrong in ({"a": math.nan}, {"a": [{"b": math.inf}]}, {"a": [[math.nan]]}):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            map_files.json_lines(wrong)
