@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.engine import append, frame_as
+from forecaster.store.engine import append, frame_as, on_one_thread
 from forecaster.store.versions.identity import identify, store_identities
 from forecaster.store.versions.near_events import IN_BOX, STORED, Box, inside
 from forecaster.store.versions.same_event import REFUSED
 
 _CONTENT = (
     "event_id",
-    "array_to_string(list_sort(ids), ',')",
+    "CASE WHEN len(ids) = 1 THEN ids[1] ELSE array_to_string(list_sort(ids), ',') END",
     "epoch_us(origin_time)",
     "latitude_deg",
     "longitude_deg",
@@ -62,13 +62,14 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
         f"FROM (SELECT * REPLACE (CASE WHEN isnan(depth_km) THEN NULL ELSE depth_km END AS depth_km, "
         f"CASE WHEN isnan(magnitude) THEN NULL ELSE magnitude END AS magnitude) FROM incoming)"
     )
-    with frame_as(connection, "incoming", frame.assign(line=np.arange(len(frame)))):
-        connection.execute(fresh)
-    known = identify(connection, overruling)
-    connection.execute(f"INSERT INTO event_revision ({STORED}) SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
-    store_identities(connection, known)
-    new = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
-    connection.execute("DROP TABLE fresh")
+    with on_one_thread(connection):
+        with frame_as(connection, "incoming", frame.assign(line=np.arange(len(frame)))):
+            connection.execute(fresh)
+        known = identify(connection, overruling)
+        connection.execute(f"INSERT INTO event_revision ({STORED}) SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
+        store_identities(connection, known)
+        new = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
+        connection.execute("DROP TABLE fresh")
     return WriteCount(new, len(frame) - new, known.merged, known.parted, _refused(frame, known.refused))
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.engine import append, frame_as
+from forecaster.store.versions.plain_versions import settle_plain
 from forecaster.store.versions.same_event import NameState, Word, newness, same_events, state_of
 
 WORD = (
@@ -20,6 +21,7 @@ WORD = (
     "coalesce(epoch_us(origin_time) / 1e6, 'nan'), coalesce(latitude_deg, 'nan'), coalesce(longitude_deg, 'nan'), "
     "coalesce(magnitude, 'nan')"
 )
+_NOT_PLAIN = "line NOT IN (SELECT line FROM plain)"
 
 
 @dataclass
@@ -74,9 +76,11 @@ class Identities:
         return min((self.held[other].word for other in self.members[self.key[name]]), key=newness)
 
     def _settled(self, word: Word) -> bool:
-        """Return whether the version cannot change which names are one event: a lone name that lists the same ids as before."""
+        """Return whether the version cannot change which names are one event: a lone name with the same ids as before, all its own."""
         held = self.held.get(word.name)
-        return held is not None and len(self.members[self.key[word.name]]) == 1 and word.alive and held.word.ids == word.ids
+        key = self.key.get(word.name, "")
+        own = held is not None and self.members[key] == {word.name} and all(self.key.get(one) == key for one in word.ids)
+        return own and word.alive and held.word.ids == word.ids
 
     def _regroup(self, words: list[Word]) -> None:
         """Join and split the events that these versions touch. Afterwards each version's name is in `key` and `members`."""
@@ -117,9 +121,11 @@ class Identities:
             if key in heirs and alias not in key_of and heirs[key] != key:
                 self.key[alias] = heirs[key]
                 self.changed.add(alias)
+        here, listed = set(key_of.values()), {alias for word in words for alias in word.ids}
         for name in sorted(around, key=lambda name: newness(held[name].word), reverse=True):
             for alias in held[name].word.ids:
-                if alias not in self.born and self.key.get(alias) != key_of[name]:
+                ours = alias in listed or self.key.get(alias) in here  # an older word may list what belongs to an event that is not at hand
+                if ours and alias not in self.born and self.key.get(alias) != key_of[name]:
                     self.key[alias] = key_of[name]
                     self.changed.add(alias)
 
@@ -142,19 +148,19 @@ class Identities:
 def identify(connection: Connection, overruling: bool) -> Identities:
     """Process the versions in the temporary table `fresh`. Versions that add nothing are removed; the rest get their key and their order.
 
-    Most versions of a first load are of new events under one id each; these need no processing.
+    Few versions are not plain. These are processed one by one, and so are all with `overruling`.
     """
-    connection.execute(
-        "CREATE TEMP TABLE listed AS SELECT line, unnest(list_distinct(list_append(ids, event_id))) AS id FROM fresh; "
-        "CREATE TEMP TABLE tangled AS SELECT DISTINCT line FROM listed WHERE id IN (SELECT id FROM event_id_map) "
-        "OR id IN (SELECT id FROM listed GROUP BY id HAVING count(*) > 1) "
-        "OR line IN (SELECT line FROM listed GROUP BY line HAVING count(*) > 1); "
-        "INSERT INTO event_id_map SELECT event_id, event_key FROM fresh WHERE line NOT IN (SELECT line FROM tangled)"
+    settle_plain(connection, overruling)
+    rows = connection.execute(f"SELECT line, updated_at IS NULL, {WORD} FROM fresh WHERE {_NOT_PLAIN} ORDER BY known_at, line").fetchall()
+    known = _one_by_one(connection, rows, overruling) if rows else Identities()
+    connection.execute("DROP TABLE listed; DROP TABLE plain")
+    return known
+
+
+def _one_by_one(connection: Connection, rows: list[Any], overruling: bool) -> Identities:
+    known = load_identities(
+        connection, [row[0] for row in connection.execute(f"SELECT DISTINCT id FROM listed WHERE {_NOT_PLAIN}").fetchall()]
     )
-    within = "WHERE line IN (SELECT line FROM tangled)"
-    ids = [row[0] for row in connection.execute(f"SELECT DISTINCT id FROM listed {within}").fetchall()]
-    known = load_identities(connection, ids)
-    rows = connection.execute(f"SELECT line, updated_at IS NULL, {WORD} FROM fresh {within} ORDER BY known_at, line").fetchall()
     identified = []
     for _, batch in groupby(rows, key=lambda row: row[4]):
         together = list(batch)
@@ -166,10 +172,9 @@ def identify(connection: Connection, overruling: bool) -> Identities:
     kept = pd.DataFrame(identified, columns=list(types)).astype(types)
     with frame_as(connection, "told", kept):
         connection.execute(
-            f"DELETE FROM fresh {within} AND line NOT IN (SELECT line FROM told); "
+            f"DELETE FROM fresh WHERE {_NOT_PLAIN} AND line NOT IN (SELECT line FROM told); "
             "UPDATE fresh SET event_key = told.event_key, ordered_at = make_timestamptz(told.ordered_us) FROM told "
-            "WHERE fresh.line = told.line; "
-            "DROP TABLE listed; DROP TABLE tangled"
+            "WHERE fresh.line = told.line"
         )
     return known
 
