@@ -19,7 +19,7 @@ from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
 from forecaster.catalog.sources.base import Source
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
+from forecaster.pipeline.daily.pull_checks import LOST, Covered, Lookups, not_brought_back, too_few, unexplained
 from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
 from forecaster.pipeline.run_context import Job
 from forecaster.registry.reasons import Reason, ReasonKey, Value, english, iso
@@ -102,13 +102,13 @@ def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], Non
             result.doubts += _doubts(store, lookups, read, answer, coverage, now)
         if _reconcile_due(coverage, now):
             weekly = reconcile(store, client, streams, now)
-    finally:
+    except BaseException:
         with store.transaction() as connection:
-            catalogue.write_fetch_log(connection, client.fetch_log, job.run_id)
-            result.requests = len(client.fetch_log)
-            client.fetch_log.clear()
+            _log_requests(connection, client, job.run_id)
+        raise
     answers += weekly.answers if weekly else []
     with store.transaction() as connection:
+        result.requests = _log_requests(connection, client, job.run_id)
         frames = [_keep(connection, answer, streams, result) for answer in answers] + lookups.found + (weekly.found if weekly else [])
         refused = [_write(connection, frame, clock, result) for frame in frames]
         bad = pd.concat([answer.quarantined for answer in answers]).drop_duplicates(["reason", "raw"])
@@ -132,6 +132,14 @@ def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], Non
     return result
 
 
+def _log_requests(connection: Connection, client: Source, run_id: str) -> int:
+    """Store the client's log of requests and empty it; return how many there were."""
+    count = len(client.fetch_log)
+    catalogue.write_fetch_log(connection, client.fetch_log, run_id)
+    client.fetch_log.clear()
+    return count
+
+
 def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: PullResult, overruling: bool = False) -> pd.DataFrame:
     """Store versions and count the results; return the rows whose ids were not accepted as belonging to one event."""
     count = catalogue.write_revisions(connection, replayed(frame, clock.now()) if clock.simulated else frame, overruling)
@@ -143,23 +151,24 @@ def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: Pu
 
 def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[Reason]:
     """Return the reasons why this answer is considered incomplete."""
-    doubts: list[Reason] = []
-    for stream in read.streams:
-        spans = coverage[coverage["stream"] == stream.name]
-        if spans.empty or read.query.end < now:
-            continue
-        covered_from, covered_to = spans["span_start"].min().to_pydatetime(), spans["span_end"].max().to_pydatetime()
-        with store.transaction() as connection:
-            few = too_few(connection, stream, answer, covered_from, covered_to, now) if covered_to < now else None
-        doubts += [few] if few else []
-    if not read.full:
-        last_good = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in read.streams)
-        if lost := unexplained(store, lookups, read.query, answer, last_good, now):
+    before = [] if read.query.end < now else [one for stream in read.streams if (one := _covered(stream, coverage))]
+    with store.transaction() as connection:
+        doubts = too_few(connection, [one for one in before if one.end < now], answer, now)
+        missing = [] if read.full else not_brought_back(connection, read.query, answer)
+    if missing:
+        last_good = min(one.end for stream in read.streams if (one := _covered(stream, coverage)))
+        if lost := unexplained(missing, lookups, read.query, answer, now - last_good):
             assert read.query.updated_after is not None
             events = [*lost[:3], *(["..."] if len(lost) > 3 else [])]
             values: dict[str, Value] = {"count": len(lost), "at": iso(read.query.updated_after), "events": events}
             doubts.append(Reason(ReasonKey.LOST_CHANGES, values))
     return doubts
+
+
+def _covered(stream: Stream, coverage: pd.DataFrame) -> Covered | None:
+    """Return the span in which the stream has been read; None where it never was."""
+    spans = coverage[coverage["stream"] == stream.name]
+    return None if spans.empty else Covered(stream, spans["span_start"].min().to_pydatetime(), spans["span_end"].max().to_pydatetime())
 
 
 def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | None, now: datetime) -> list[_Read]:

@@ -7,10 +7,9 @@ doubted where the chance of so few is below one in a million since the last good
 """
 
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD
 from forecaster.catalog.sources.base import Source
 from forecaster.errors import CatalogMalformed
 from forecaster.registry.reasons import Reason, ReasonKey, Value, iso
-from forecaster.store.database import Connection, Store
+from forecaster.store.database import Connection
 from forecaster.store.versions import held
 
 log = logging.getLogger(__name__)
@@ -66,29 +65,40 @@ class Lookups:
         return "deleted" if row["status"].iloc[0] == "deleted" else "known", row
 
 
-def not_brought_back(connection: Connection, query: Query, answer: ReadResult) -> pd.DataFrame:
-    """Return the stored versions that an answer to this query should hold, themselves or in a later version, and does not.
+@dataclass(frozen=True)
+class Missing:
+    """A stored version that an answer lacks. asked_before: whether its event was looked up by itself at an earlier time."""
 
-    Columns: event_id, ids (all), updated_at.
-    """
+    event_id: str
+    updated_at: pd.Timestamp
+    asked_before: bool
+
+    def __str__(self) -> str:
+        """Return the text that identifies the version in the quarantine."""
+        return f"{self.event_id} of {self.updated_at:%FT%T.%fZ}"
+
+
+def not_brought_back(connection: Connection, query: Query, answer: ReadResult) -> list[Missing]:
+    """Return the stored versions that an answer to this query should hold, themselves or in a later version, and does not."""
     if query.updated_after is None:
-        return pd.DataFrame(columns=["event_id", "ids", "updated_at"])
+        return []
     expected = held.changed_since(connection, query.updated_after)
-    given_up = held.quarantined_as(connection, LOST)
-    expected = expected[_well_inside(query, expected) & ~expected.apply(_name_of, axis=1, result_type="reduce").isin(given_up)]
-    back = answer.revisions[["ids", "updated_at"]].explode("ids").groupby("ids")["updated_at"].max()
+    expected = expected[_well_inside(query, expected)]
+    stamps: dict[str, pd.Timestamp] = {}
+    for ids, stamp in zip(answer.revisions["ids"], answer.revisions["updated_at"], strict=True):
+        if stamp is not pd.NaT:
+            stamps.update((event_id, stamp) for event_id in ids if event_id not in stamps or stamp > stamps[event_id])
     raw = " ".join(answer.quarantined["raw"])
-    stamps = dict(zip(back.index, back, strict=True))
-    missing = [
-        not any((i in stamps and stamps[i] >= row["updated_at"]) or f'"{i}"' in raw for i in row["ids"])
-        for row in expected.to_dict("records")
+    lacking = [
+        (str(name), stamp)
+        for name, ids, stamp in zip(expected["event_id"], expected["ids"], expected["updated_at"], strict=True)
+        if not any((i in stamps and stamps[i] >= stamp) or f'"{i}"' in raw for i in ids)
     ]
-    return expected[np.array(missing, dtype=bool)]
-
-
-def _name_of(event: Mapping[Hashable, Any]) -> str:
-    """Return the text that identifies a stored version in the quarantine."""
-    return f"{event['event_id']} of {event['updated_at']:%FT%T.%fZ}"
+    if not lacking:
+        return []
+    asked_before, given_up = held.asked_alone_before(connection), held.quarantined_as(connection, LOST)
+    missing = [Missing(name, stamp, name in asked_before) for name, stamp in lacking]
+    return [one for one in missing if str(one) not in given_up]
 
 
 def _well_inside(query: Query, events: pd.DataFrame) -> pd.Series:
@@ -103,31 +113,27 @@ def _well_inside(query: Query, events: pd.DataFrame) -> pd.Series:
     return well_inside
 
 
-def unexplained(store: Store, lookups: Lookups, query: Query, answer: ReadResult, last_good: datetime, now: datetime) -> list[str]:
-    """Return the events that are missing from the answer and that single look-ups do not explain.
+def unexplained(missing: Sequence[Missing], lookups: Lookups, query: Query, answer: ReadResult, silent_for: timedelta) -> list[str]:
+    """Return those of the missing events that single look-ups do not explain. silent_for: how long ago the last good read was.
 
     An event is explained if the service reports it as deleted, has moved it out of the query, or shows it under an id that was returned.
     An event that is now unknown, or known only in an older version, must have been so at an earlier look-up, too; the older version is
     valid then. If too many are missing at once, none is looked up at first: the answer is stale.
     """
-    with store.transaction() as connection:
-        missing = not_brought_back(connection, query, answer)
-        asked_before = held.asked_alone_before(connection) if len(missing) else set()
-    silent_for = now - last_good
     if len(missing) > lookups.left and silent_for < LOST_AFTER:
-        return [str(name) for name in missing["event_id"]]
+        return [event.event_id for event in missing]
     left = []
-    for event in sorted(missing.to_dict("records"), key=lambda event: event["event_id"] in asked_before):
-        name, lasting = str(event["event_id"]), event["event_id"] in asked_before and silent_for >= LOST_AFTER
-        reply, row = lookups.ask(name) if lookups.left > 0 else ("not asked", None)
-        if reply == "deleted" or (row is not None and _elsewhere(query, answer, row, event["updated_at"])):
+    for event in sorted(missing, key=lambda event: event.asked_before):
+        lasting = event.asked_before and silent_for >= LOST_AFTER
+        reply, row = lookups.ask(event.event_id) if lookups.left > 0 else ("not asked", None)
+        if reply == "deleted" or (row is not None and _elsewhere(query, answer, row, event.updated_at)):
             continue
-        if lasting and row is not None and bool((row["updated_at"] < event["updated_at"]).all()):
+        if lasting and row is not None and bool((row["updated_at"] < event.updated_at).all()):
             lookups.overruling.append(row)
         elif lasting and (reply == "unknown" or silent_for >= SETTLED_AFTER):
-            lookups.lost.append(_name_of(event))
+            lookups.lost.append(str(event))
         else:
-            left.append(name)
+            left.append(event.event_id)
     return left
 
 
@@ -137,32 +143,52 @@ def _elsewhere(query: Query, answer: ReadResult, row: pd.DataFrame, updated_at: 
     return not set(late).isdisjoint(row["ids"].iloc[0]) or bool((replace(query, updated_after=None).outside(row) != "").all())
 
 
-def too_few(
-    connection: Connection, stream: Stream, answer: ReadResult, covered_from: datetime, covered_to: datetime, now: datetime
-) -> Reason | None:
-    """Return as a reason why the number of the stream's events is implausible since the last good read or over the last days, else None.
+@dataclass(frozen=True)
+class Covered:
+    """A stream, and the span in which it has been read."""
+
+    stream: Stream
+    start: datetime
+    end: datetime
+
+    def spans(self, now: datetime) -> list[tuple[datetime, float]]:
+        """Return the starts of the spans up to `now` in which events are counted, and below which chance their number is doubted."""
+        return [(self.end, LEAST_PROBABILITY), *((now - timedelta(days=days), LEAST_PROBABILITY_OF_DAYS) for days in LAST_DAYS)]
+
+    def usual_span(self, now: datetime) -> tuple[datetime, int]:
+        """Return the span that shows how many events are usual: its end and its length in days."""
+        end = min(start for start, _ in self.spans(now))
+        return end, min(RATE_DAYS, (end - self.start).days)
+
+
+def too_few(connection: Connection, covered: Iterable[Covered], answer: ReadResult, now: datetime) -> list[Reason]:
+    """Return for each stream, as a reason, why its number of events is implausible since the last good read or over the last days.
 
     The last days are checked as a whole, even if their parts were accepted before. A stalled replica lacks a few events in each answer,
     too few to detect, and after some days it lacks all of them.
     """
-    spans = [(covered_to, LEAST_PROBABILITY), *((now - timedelta(days=days), LEAST_PROBABILITY_OF_DAYS) for days in LAST_DAYS)]
-    first = min(start for start, _ in spans)
-    days = min(RATE_DAYS, (first - covered_from).days)
-    if days < LEAST_RATE_DAYS:
-        return None
-    stored = held.stored_between(connection, first - timedelta(days=days), now, stream.min_magnitude)
-    stored = stored[_in(stream, stored)]
+    known = [one for one in covered if one.usual_span(now)[1] >= LEAST_RATE_DAYS]
+    if not known:
+        return []
+    start = min(end - timedelta(days=days) for end, days in (one.usual_span(now) for one in known))
+    stored = held.stored_between(connection, start, now, min(one.stream.min_magnitude for one in known))
+    received = {event_id for ids in answer.revisions["ids"] for event_id in ids}
+    found = [_too_few(one, stored, answer.revisions, received, now) for one in known]
+    return [reason for reason in found if reason is not None]
+
+
+def _too_few(covered: Covered, stored: pd.DataFrame, frame: pd.DataFrame, received: set[str], now: datetime) -> Reason | None:
+    stream, (first, days) = covered.stream, covered.usual_span(now)
+    stored = stored[_in(stream, stored) & (stored["origin_time"] >= first - timedelta(days=days)).to_numpy()]
     before, since = stored[stored["origin_time"] < first], stored[stored["origin_time"] >= first]
     ages = (first - before["origin_time"]).dt.total_seconds().to_numpy() // 86_400
     usual = float(np.median(np.bincount(ages.astype(np.int64), minlength=days)[:days]))
-    frame = answer.revisions
     alive = frame[(frame["status"] != "deleted") & (frame["origin_time"] < now) & _in(stream, frame)]
-    received = set(frame["ids"].explode())
     kept = since[np.array([received.isdisjoint(ids) for ids in since["ids"]], dtype=bool)]
     times = pd.concat([alive["origin_time"], kept["origin_time"]])
     from scipy.special import pdtr  # a slow import; a run that pulls nothing need not wait for it
 
-    for start, least in spans:
+    for start, least in covered.spans(now):
         count = int((times >= start).sum())
         expected = usual * KNOWN_SHARE * ((now - start) / timedelta(days=1))
         if pdtr(count, expected) < least:
