@@ -129,7 +129,8 @@ class Query:
 
         reasons = pd.Series("", index=revisions.index, dtype="str")
         for mask, reason in rules:
-            reasons[mask & ~deleted & (reasons == "")] = reason
+            if mask.any():
+                reasons[mask & ~deleted & (reasons == "")] = reason
         if not self.include_deleted:
             reasons[deleted] = "deleted, and only others were asked for"
         return reasons

@@ -8,9 +8,10 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ MAX_IDS = 100
 MAX_OUTSIDE = 0.1
 
 _ID = re.compile(r"[!-+\--~]{1,100}")  # printable ASCII without blank and comma
+_IDS = re.compile(f"{_ID.pattern}(?:,{_ID.pattern})*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
 _END_OF_1970_US = 365 * _DAY_US
@@ -51,7 +53,7 @@ class Parsed:
 @dataclass(frozen=True)
 class Rows:
     """Rows of a body, column by column and not yet validated: values as received (`ids`: every id of each row); times in UTC microseconds,
-    each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` is each row as received."""
+    each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` returns each row as received."""
 
     values: dict[str, Sequence[Any]]
     event_id: list[str]
@@ -60,7 +62,7 @@ class Rows:
     updated: tuple[np.ndarray, np.ndarray]
     broken: np.ndarray
     broken_reason: str
-    raw: Sequence[Any]
+    raw: Callable[[], Sequence[Any]]
 
 
 def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
@@ -71,17 +73,16 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     depth, depth_bad = numbers(rows.values["depth"])
     magnitude, magnitude_bad = numbers(rows.values["mag"])
     texts = {name: clean_all(rows.values[name]) for name in _TEXTS}
-    status = np.array([text.lower() for text in texts["status"]], dtype=object)
-    kind = np.array([text.lower() for text in texts["type"]], dtype=object)
-    deleted = status == "deleted"
+    status, kind = _lower(texts["status"]), _lower(texts["type"])
+    deleted = np.array(status, dtype=object) == "deleted"
     latest_us = (latest + AHEAD - _EPOCH) // timedelta(microseconds=1)
     count = len(rows.ids)
     odd = np.zeros(count, dtype=bool)
     for name in _TEXTS:
         if set(map(type, rows.values[name])) & {bool, list, dict}:
             odd |= np.array([isinstance(value, (bool, list, dict)) for value in rows.values[name]], dtype=bool)
-    no_id = np.array([event_id == "" for event_id in rows.event_id], dtype=bool)
-    bad_id = np.array([len(ids) > MAX_IDS or not all(map(_ID.fullmatch, ids)) for ids in rows.ids], dtype=bool)
+    no_id = np.array(rows.event_id, dtype=object) == ""
+    bad_id = _bad_ids(rows.ids)
     with np.errstate(invalid="ignore"):
         every_row = [
             (rows.broken, rows.broken_reason),
@@ -103,7 +104,7 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
             (magnitude < MIN_MAGNITUDE, f"magnitude below {MIN_MAGNITUDE:g}"),
             (depth_bad, "depth is not a number"),
             ((depth < SHALLOWEST_KM) | (depth > DEEPEST_KM), f"depth outside {SHALLOWEST_KM:g}..{DEEPEST_KM:g} km"),
-            (kind == "", "no event type"),
+            (np.array(kind, dtype=object) == "", "no event type"),
         ]
     masks, reasons = zip(*every_row, *((mask & ~deleted, text) for mask, text in live_rows), strict=True)
     first = np.select(masks, range(len(masks)), -1)  # the number of the first reason, -1 where there is none
@@ -112,8 +113,8 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     observed = pd.Series(pd.Timestamp(observed_at), index=range(count)).astype("datetime64[us, UTC]")
     good, bad = np.flatnonzero(first < 0), np.flatnonzero(first >= 0)
 
-    def chosen(values: Sequence[Any] | np.ndarray) -> list[Any]:
-        return [values[i] for i in good.tolist()]
+    def chosen(values: list[Any]) -> list[Any]:
+        return values if not len(bad) else [values[i] for i in good.tolist()]
 
     frame = pd.DataFrame(
         {
@@ -137,8 +138,9 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
         },
         columns=list(REVISION_COLUMNS),
     )
+    raw = rows.raw() if len(bad) else []
     quarantined = quarantine_frame(
-        [{"source": "usgs", "observed_at": observed_at, "reason": reasons[first[i]], "raw": _raw_text(rows.raw[i])} for i in bad.tolist()]
+        [{"source": "usgs", "observed_at": observed_at, "reason": reasons[first[i]], "raw": _raw_text(raw[i])} for i in bad.tolist()]
     )
     return Parsed(frame, quarantined, count)
 
@@ -192,11 +194,36 @@ def clean(value: Any) -> str:
 
 
 def clean_all(values: Sequence[Any]) -> list[str]:
-    """Return `clean` of each. Most columns repeat few texts: each is then cleaned once."""
+    """Return `clean` of each. Most columns repeat few texts, and most texts are clean."""
     if not set(map(type, values)) <= {str}:
         return [clean(value) for value in values]
-    cleaned = {text: clean(text) for text in set(values)}
+    distinct = set(values)
+    if _are_clean(distinct):
+        return list(values)
+    cleaned = {text: clean(text) for text in distinct}
     return [cleaned[text] for text in values]
+
+
+def _are_clean(texts: Collection[str]) -> bool:
+    """Return whether `clean` changes none of these texts, from all of them joined. Printable texts have no blank but the space."""
+    lines = "\n" + "\n".join(texts) + "\n"
+    bare = "\n " not in lines and " \n" not in lines and max(map(len, texts), default=0) <= MAX_TEXT
+    return bare and "".join(texts).isprintable()
+
+
+def _bad_ids(ids: list[list[str]]) -> np.ndarray:
+    """Return in which rows there are too many ids, or one that cannot be one."""
+    every = list(chain.from_iterable(ids))
+    together = ",".join(every)
+    if max(map(len, ids), default=0) <= MAX_IDS and _IDS.fullmatch(together) and together.count(",") == len(every) - 1:
+        return np.zeros(len(ids), dtype=bool)
+    return np.array([len(some) > MAX_IDS or not all(map(_ID.fullmatch, some)) for some in ids], dtype=bool)
+
+
+def _lower(texts: list[str]) -> list[str]:
+    """Return the texts in lower case. Few differ."""
+    lower = {text: text.lower() for text in set(texts)}
+    return [lower[text] for text in texts]
 
 
 def _character(character: str) -> str:
@@ -235,7 +262,7 @@ def _utc(micros: np.ndarray, missing: np.ndarray) -> pd.api.extensions.Extension
 
 
 def _strings(values: list[str]) -> pd.api.extensions.ExtensionArray:
-    return pd.array([value or None for value in values], dtype="str")
+    return pd.array([value or None for value in values] if "" in values else values, dtype="str")
 
 
 def _raw_text(row: Any) -> str:

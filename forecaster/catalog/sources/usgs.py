@@ -219,11 +219,13 @@ class UsgsClient:
         revisions = [query.cut(part.revisions) for part in parts]
         filled = [frame for frame in revisions if len(frame)] or revisions[:1]
         joined = pd.concat(filled, ignore_index=True)[list(REVISION_COLUMNS)]
-        newest = joined.sort_values("updated_at", kind="stable", na_position="first").drop_duplicates("event_id", keep="last")
+        if not joined["event_id"].is_unique:  # neighbouring windows share an instant
+            newest = joined.sort_values("updated_at", kind="stable", na_position="first").drop_duplicates("event_id", keep="last")
+            joined = newest.sort_index().reset_index(drop=True)
         unread = [part.quarantined for part in parts if len(part.quarantined)] or [quarantine_frame([])]
         quarantined = pd.concat(unread, ignore_index=True).drop_duplicates("raw", ignore_index=True)
         entries = self.fetch_log[first:]
-        return ReadResult(newest.sort_index().reset_index(drop=True), quarantined, counted, len(entries), entries)
+        return ReadResult(joined, quarantined, counted, len(entries), entries)
 
     def _get(self, method: str, parameters: dict[str, str], read: Callable[[_Answer], T]) -> T:
         """Return the result of `read` for an answer, after retries where they are worthwhile."""
