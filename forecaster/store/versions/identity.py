@@ -77,10 +77,10 @@ class Identities:
 
     def _settled(self, word: Word) -> bool:
         """Return whether the version cannot change which names are one event: a lone name with the same ids as before, all its own."""
-        held = self.held.get(word.name)
-        key = self.key.get(word.name, "")
-        own = held is not None and self.members[key] == {word.name} and all(self.key.get(one) == key for one in word.ids)
-        return own and word.alive and held.word.ids == word.ids
+        held, key = self.held.get(word.name), self.key.get(word.name)
+        if held is None or key is None or self.members[key] != {word.name}:
+            return False
+        return word.alive and held.word.ids == word.ids and all(self.key.get(one) == key for one in word.ids)
 
     def _regroup(self, words: list[Word]) -> None:
         """Join and split the events that these versions touch. Afterwards each version's name is in `key` and `members`."""
