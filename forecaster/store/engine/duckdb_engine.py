@@ -195,12 +195,13 @@ def frame_as(connection: Connection, name: str, frame: "pd.DataFrame") -> Iterat
 
 @contextmanager
 def on_one_thread(connection: Connection) -> Iterator[None]:
-    """Run the statements of the block on one thread. Those on less than some 100,000 rows then take half the CPU time, and not longer."""
+    """Run the statements of the block on one thread. Those on less than some 100,000 rows then take half the CPU time, and not longer.
+
+    After an error the connection stays so: its transaction takes no statement but ROLLBACK.
+    """
     connection.execute("SET threads = 1")
-    try:
-        yield
-    finally:
-        connection.execute("RESET threads")
+    yield
+    connection.execute("RESET threads")
 
 
 def append(connection: Connection, table: str, frame: "pd.DataFrame", *, replace: bool = False) -> None:

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from forecaster.catalog.revisions import revision_frame
+from forecaster.errors import NotWritable
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 from forecaster.store.versions.catalogue import read_events, write_revisions
 from forecaster.store.versions.same_event import REFUSED
 
@@ -245,3 +247,13 @@ def test_what_overrules_a_later_stamp_counts_from_then_on(store):
     assert [magnitudes(store, minute) for minute in (10, 19, 20)] == [[7.0], [7.0], [5.0]]
     write(store, version("us1", 30, magnitude=5.1))
     assert magnitudes(store, 30) == [5.1]
+
+
+def test_a_full_disk_is_told_as_such_and_nothing_is_stored(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail: another statement in the ended transaction, whose own error hid this one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "_CONTENT", ("error('no space left on device')",))
+        with pytest.raises(NotWritable, match="free some space"), store.transaction() as connection:
+            write_revisions(connection, revision_frame([version("us1", 0)]))
+    with store.transaction() as connection:
+        assert write_revisions(connection, revision_frame([version("us1", 0)])).new == 1
