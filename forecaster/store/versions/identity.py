@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.engine import append, frame_as
-from forecaster.store.versions.plain_versions import settle_plain
+from forecaster.store.versions.plain_versions import find_plain, store_plain, take_out
 from forecaster.store.versions.same_event import NameState, Word, newness, same_events, state_of
 
 WORD = (
@@ -150,17 +150,28 @@ def identify(connection: Connection, overruling: bool) -> Identities:
 
     Few versions are not plain. These are processed one by one, and so are all with `overruling`.
     """
-    settle_plain(connection, overruling)
+    find_plain(connection, overruling)
+    known = _load_others(connection)
+    store_plain(connection)
     rows = connection.execute(f"SELECT line, updated_at IS NULL, {WORD} FROM fresh WHERE {_NOT_PLAIN} ORDER BY known_at, line").fetchall()
-    known = _one_by_one(connection, rows, overruling) if rows else Identities()
+    if rows:
+        _one_by_one(connection, known, rows, overruling)
     connection.execute("DROP TABLE listed; DROP TABLE plain")
     return known
 
 
-def _one_by_one(connection: Connection, rows: list[Any], overruling: bool) -> Identities:
-    known = load_identities(
-        connection, [row[0] for row in connection.execute(f"SELECT DISTINCT id FROM listed WHERE {_NOT_PLAIN}").fetchall()]
-    )
+def _load_others(connection: Connection) -> Identities:
+    """Load the identities for the versions that are not plain. A version is not plain, either, whose event one of these mentions."""
+    while ids := connection.execute(f"SELECT DISTINCT id FROM listed WHERE {_NOT_PLAIN}").fetchall():
+        known = load_identities(connection, [one for (one,) in ids])
+        words = [word for held in known.held.values() for word in (held.word, held.alive) if word is not None]
+        mentioned = {one for word in words for one in word.ids} - known.key.keys()
+        if not mentioned or not take_out(connection, mentioned):
+            return known
+    return Identities()
+
+
+def _one_by_one(connection: Connection, known: Identities, rows: list[Any], overruling: bool) -> None:
     identified = []
     for _, batch in groupby(rows, key=lambda row: row[4]):
         together = list(batch)
@@ -176,7 +187,6 @@ def _one_by_one(connection: Connection, rows: list[Any], overruling: bool) -> Id
             "UPDATE fresh SET event_key = told.event_key, ordered_at = make_timestamptz(told.ordered_us) FROM told "
             "WHERE fresh.line = told.line"
         )
-    return known
 
 
 def _stamped(word: Word, unstamped: bool, known: Identities) -> Word:

@@ -86,8 +86,8 @@ def stored_after(connection, drawn: list) -> list:
 def test_plain_versions_are_stored_as_if_processed_one_by_one(connection, drawn):
     ours = stored_after(connection, drawn)
     with pytest.MonkeyPatch.context() as patched:
-        settle = identity.settle_plain
-        patched.setattr(identity, "settle_plain", lambda connection, overruling: settle(connection, True))
+        find = identity.find_plain
+        patched.setattr(identity, "find_plain", lambda connection, overruling: find(connection, True))
         assert ours == stored_after(connection, drawn)
 
 
