@@ -3,6 +3,7 @@
 The zone is changed as an update of the tz database does it: another file for the same name, on the path where Python looks for zones.
 """
 
+import json
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
@@ -85,7 +86,8 @@ def test_everything_still_calls_it_by_its_day(issued, tokyo, rules, settings, ho
     assert {str(day) for frame in days.values() for day in frame["local_day"].dt.date} == {"2024-01-03"}
     written = export(Job(settings, issued, [changed], clock, "run"), tmp_path / "out")
     (validations,) = [path for path in written if path.name == "validations.json"]
-    assert '"predict_start": "20240103"' in validations.read_text() and '"predict_end": "20240104"' in validations.read_text()
+    (listed,) = json.loads(validations.read_text())["validations"]
+    assert (listed["window_end"], listed["predict_start"], listed["predict_end"]) == ("20240103", "20240103", "20240104")
 
 
 @pytest.mark.parametrize("hours", [8, 10])
