@@ -243,7 +243,10 @@ def check_document(name: str, document: Mapping[str, Any]) -> None:
         name: its file name (predictions.json, detail_20240103_20240104.json, ...), or webhook.json.
     """
     kind = PurePosixPath(name).stem.split("_")[0]
-    fault = schema.first_fault(kind, document)
+    try:
+        fault = schema.first_fault(kind, document)
+    except ValueError as error:  # a value that is none of JSON's
+        raise ValueError(f"{name}: {error}") from None
     if fault is not None:
         raise ValueError(f"{name}: {fault} (schemas/{kind}.schema.json)")
 

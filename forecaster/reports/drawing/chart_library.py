@@ -42,9 +42,11 @@ def library(kept_in: Path | None = None) -> str:
 
 
 def _users_cache() -> Path | None:
-    """Return the folder for what the user's programs can make again; None where there is no home."""
+    """Return the folder for what the user's programs can make again; None where there is no home. A relative XDG_CACHE_HOME counts as none,
+    as its specification says."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quakecast"
+        return (named if named.is_absolute() else Path.home() / ".cache") / "quakecast"
     except RuntimeError:
         return None
 

@@ -142,6 +142,11 @@ def test_a_fault_of_one_row_among_many_is_told(changed, fault) -> None:
         map_files.check_document("validations.json", {"validations": [ROW, ROW, row]})
 
 
+def test_a_value_that_is_none_of_jsons_is_told_with_its_document() -> None:
+    with pytest.raises(ValueError, match=r"^validations\.json: .*float64"):
+        map_files.check_document("validations.json", {"validations": [{**ROW, "prediction": np.float64(0.5)}]})
+
+
 @pytest.mark.parametrize("document", [{}, {"validations": None}, {"validations": [ROW, 1]}, {"validations": [], "more": 1}])
 def test_a_document_of_another_form_is_refused(document) -> None:
     with pytest.raises(ValueError, match=r"validations\.schema\.json"):

@@ -72,6 +72,12 @@ def test_another_folder_takes_it_from_the_users_cache(tmp_path: Path, bundled: l
     assert fresh(tmp_path / "two") == TEXT and len(bundled) == 2
 
 
+def test_a_relative_cache_folder_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    monkeypatch.setenv("HOME", "/home/reader")
+    assert USERS_CACHE() == Path("/home/reader/.cache/quakecast")
+
+
 def test_a_cache_that_cannot_be_written_is_no_fault(tmp_path: Path, bundled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(chart_library, "_users_cache", lambda: tmp_path / "file" / "quakecast")
