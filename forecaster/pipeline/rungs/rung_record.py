@@ -9,11 +9,10 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.reports.content.contract import Mode, PooledRung, RungRecord
-from forecaster.store.row_types import RungSums, rows_as
+from forecaster.store.row_types import RungSums
 from forecaster.verification.intervals import block_ratio_bounds, drawn_times
 
 MIN_CASES = 10  # for an interval
@@ -28,22 +27,21 @@ def block_days(horizon_days: int) -> int:
     return SHORT_BLOCK if horizon_days <= WEEK else LONG_BLOCK
 
 
-def recipe_records(sums: pd.DataFrame) -> Records:
-    """Return the records by (recipe id, mode) and by (horizon, magnitude), from the rows of `ladder_sums.record_sums`."""
-    rows = rows_as(RungSums, sums)
+def recipe_records(sums: Sequence[RungSums]) -> Records:
+    """Return the records by (recipe id, mode) and by (horizon, magnitude), from `ladder_sums.record_sums`."""
     found: Records = defaultdict(dict)
-    for row, record in zip(rows, _records(rows), strict=True):
+    for row, record in zip(sums, _records(sums), strict=True):
         found[row["recipe_id"], row["mode"]][row["horizon_days"], row["magnitude"]] = record
     return dict(found)
 
 
-def pooled_rungs(sums: pd.DataFrame, thresholds: Mapping[str, float], modes: Sequence[Mode]) -> tuple[PooledRung, ...]:
+def pooled_rungs(sums: Sequence[RungSums], thresholds: Mapping[str, float], modes: Sequence[Mode]) -> tuple[PooledRung, ...]:
     """Return the records of these recipes (id -> threshold) together, in the order of `modes`, by horizon and step above the threshold.
 
     A case counts once for each recipe.
     """
     pool: dict[tuple[Mode, int, float], list[RungSums]] = defaultdict(list)
-    for row in rows_as(RungSums, sums):
+    for row in sums:
         if row["recipe_id"] in thresholds and row["mode"] in modes:
             pool[row["mode"], row["horizon_days"], round(row["magnitude"] - thresholds[row["recipe_id"]], 3)].append(row)
     keys = sorted(pool, key=lambda key: (modes.index(key[0]), *key[1:]))

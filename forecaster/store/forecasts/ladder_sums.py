@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
-
 from forecaster.store.database import Connection
 from forecaster.store.ledger import EVER
+from forecaster.store.row_types import RungSums, rows_as
 
 CLOSED_AFTER = timedelta(days=50)  # outcomes are final 45 days after the window
 EVERY = timedelta(days=30)  # so often the sums are carried on
@@ -56,7 +55,7 @@ Blocks = Callable[[int], int]
 """The length of the blocks in days, by horizon."""
 
 
-def record_sums(connection: Connection, targets: Mapping[str, str], block_days: Blocks) -> pd.DataFrame:
+def record_sums(connection: Connection, targets: Mapping[str, str], block_days: Blocks) -> list[RungSums]:
     """Return the sums of the rungs of these targets (recipe id -> target hash).
 
     They cover forecasts that count and whose window has ended; preliminary outcomes are left out.
@@ -69,13 +68,14 @@ def record_sums(connection: Connection, targets: Mapping[str, str], block_days: 
     lengths = _lengths(connection, block_days)
     until = _closed(connection, lengths)
     stored = "" if until is None else f"UNION ALL SELECT target_hash, {_COLUMNS} FROM ladder_sum"
-    return connection.execute(
+    frame = connection.execute(
         f"WITH {_SUMS}, whole AS (SELECT {_WHOLE} FROM (SELECT target_hash, {_COLUMNS} FROM summed {stored}) "
         f"WHERE (recipe_id, target_hash) IN (SELECT unnest($ids), unnest($hashes)) GROUP BY {_RUNG}) "
         "SELECT * EXCLUDE (parts), apply(parts, lambda part: part.block) AS blocks, apply(parts, lambda part: part.hits) AS block_hits, "
         f"apply(parts, lambda part: part.gain) AS block_gains FROM whole ORDER BY {_RUNG}",
         {"ids": list(targets), "hashes": list(targets.values()), **_span(lengths, until, None)},
     ).df()
+    return rows_as(RungSums, frame)
 
 
 def close(connection: Connection, block_days: Blocks, now: datetime) -> None:

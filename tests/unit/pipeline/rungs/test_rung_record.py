@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
+from forecaster.store.row_types import RungSums, rows_as
 
 COLUMNS = [
     *("recipe_id", "mode", "horizon_days", "magnitude", "block"),
@@ -11,10 +12,10 @@ COLUMNS = [
 ]
 
 
-def sums(*rows: tuple[object, ...]) -> pd.DataFrame:
+def sums(*rows: tuple[object, ...]) -> list[RungSums]:
     """Rows of one block each, summed as `ladder_sums.record_sums` does."""
     by_block = pd.DataFrame(rows, columns=COLUMNS)
-    return (
+    summed = (
         by_block.groupby(COLUMNS[:4], sort=True)
         .agg(
             **{name: (name, "sum") for name in COLUMNS[5:11]},
@@ -25,6 +26,7 @@ def sums(*rows: tuple[object, ...]) -> pd.DataFrame:
         )
         .reset_index()
     )
+    return rows_as(RungSums, summed)
 
 
 WEEKS = sums(

@@ -61,7 +61,7 @@ def same(connection: Connection, recipes: list[Recipe]) -> bool:
     found = ladder_sums.record_sums(connection, targets, block_days)
     plain = connection.execute(PLAIN, {"ids": list(targets), "hashes": list(targets.values())}).df()
     keys = ["recipe_id", "mode", "horizon_days", "magnitude"]
-    for row, (key, blocks) in zip(found.to_dict("records"), plain.groupby(keys, sort=True), strict=True):
+    for row, (key, blocks) in zip(found, plain.groupby(keys, sort=True), strict=True):
         assert tuple(row[name] for name in keys) == key
         for name in ("settled", "hits", "expected_hits", "usual_hits", "in_range", "gain"):
             assert row[name] == pytest.approx(blocks[name].sum(), rel=1e-12), name
@@ -156,11 +156,11 @@ def test_what_a_recipe_forecast_before_it_was_moved_is_not_in_its_record(store: 
         add_days(connection, moved, range(100, 150), "final", rng)
         add_days(connection, other, range(100), "final", rng, target_hash="former")
         sums = ladder_sums.record_sums(connection, {moved.id: moved.target_hash, other.id: "former"}, block_days)
-    assert sums.groupby("recipe_id")["settled"].first().to_dict() == {moved.id: 50, other.id: 100}
+    assert {row["recipe_id"]: row["settled"] for row in reversed(sums)} == {moved.id: 50, other.id: 100}
 
 
 def test_an_empty_ladder(store: Store, two: list[Recipe]) -> None:
     with store.transaction() as connection:
         ladder_sums.close(connection, block_days, NOW)
-        assert ladder_sums.record_sums(connection, {two[0].id: two[0].target_hash}, block_days).empty
+        assert ladder_sums.record_sums(connection, {two[0].id: two[0].target_hash}, block_days) == []
         assert rung_rows.ladders(connection, []) == {}
