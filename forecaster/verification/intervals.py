@@ -7,7 +7,7 @@ The bootstrap does not see dependence longer than a block, and few blocks carry 
 interval from a handful of blocks as rough and probably too narrow.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -164,25 +164,9 @@ def linear_spread(days: DailyGain, block_days: int) -> float:
     return float(np.sqrt(np.sum(excess**2) * count / max(count - 1, 1)) / targets)
 
 
-def information_gain_intervals(
-    recipes: Mapping[str, DailyGain], rng: np.random.Generator | int, resamples: int = RESAMPLES, level: float = 0.95
-) -> tuple[dict[str, Interval], Interval]:
-    """(interval by recipe, interval of all recipes pooled), from the same `resamples` draws of calendar blocks.
-
-    Blocks are fixed spans of 30 days counted from 1970-01-01. The number drawn, with replacement, is the number of blocks in which any
-    recipe has days. Pooled: sum of all gains / sum of all target days.
-    """
-    return gain_intervals(recipes, draw_blocks((days.local_days for days in recipes.values()), rng, resamples), level)
-
-
-def gain_intervals(recipes: Mapping[str, DailyGain], draws: BlockDraws, level: float = 0.95) -> tuple[dict[str, Interval], Interval]:
-    """The same from given block draws, so that several models, pools or experiments share the draws."""
-    intervals = {name: gain_interval([days], draws, level) for name, days in recipes.items()}
-    return intervals, gain_interval(recipes.values(), draws, level)
-
-
 def gain_interval(recipes: Iterable[DailyGain], draws: BlockDraws, level: float = 0.95) -> Interval:
-    """Information gain of these recipes pooled."""
+    """Information gain of these recipes pooled: the sum of all gains / the sum of all target days. Several models or pools may share the
+    draws."""
     recipes = list(recipes)
     targets = int(sum(np.count_nonzero(days.observed) for days in recipes))
     if not targets:

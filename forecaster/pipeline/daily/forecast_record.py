@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, pooled_gain
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import Mode, ReliabilityCurve, TrackRecord
 from forecaster.store import ledger
 from forecaster.store.database import Connection
 from forecaster.timewindow import days_of_windows_us
-from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
+from forecaster.verification.intervals import DailyGain, Interval
 from forecaster.verification.reliability import corp_reliability
 from forecaster.verification.scores import log_likelihood
 
@@ -103,13 +103,13 @@ def of_mode(records: Sequence[TrackRecord], mode: str) -> TrackRecord | None:
 
 
 def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
-    daily = {}
-    for recipe_id, frame in days.items():
+    daily = []
+    for frame in days.values():
         happened = frame["happened"].to_numpy(dtype=bool)
         probability, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
         gain = log_likelihood(happened, probability) - log_likelihood(happened, usual)
-        daily[recipe_id] = DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened)
-    return gain_interval(daily.values(), draw_blocks((days.local_days for days in daily.values()), BOOTSTRAP_SEED))
+        daily.append(DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened))
+    return pooled_gain(daily)
 
 
 def _grouped(values: np.ndarray) -> np.ndarray:

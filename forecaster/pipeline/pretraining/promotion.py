@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_numbers, gain_words
-from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
+from forecaster.pipeline.training.information_gain import gain_numbers, gain_words, pooled_gain
+from forecaster.verification.intervals import DailyGain, Interval
 from forecaster.verification.scores import log_likelihood
 
 MARGIN = 0.01  # nats per target day: a tenth of the combination's gain over the usual rate
@@ -63,7 +63,7 @@ def gain_between(evaluated: pd.DataFrame, column: str, other: str) -> Interval:
     happened = evaluated["happened"].to_numpy(dtype=bool)
     gain = log_likelihood(happened, evaluated[column].to_numpy()) - log_likelihood(happened, evaluated[other].to_numpy())
     local_days = evaluated["local_day"].to_numpy().astype("datetime64[D]")
-    return gain_interval([DailyGain(local_days, gain, happened)], draw_blocks([local_days], BOOTSTRAP_SEED))
+    return pooled_gain([DailyGain(local_days, gain, happened)])
 
 
 def gain_text(numbers: Mapping[str, Any] | None) -> str:

@@ -1,12 +1,13 @@
 """Information gain of one recipe's forecasts over others, with its interval; used for track records and for fits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from forecaster.models.interface import logit, sigmoid
 from forecaster.recipe import Recipe
-from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
+from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
 from forecaster.verification.scores import log_likelihood
 
 BOOTSTRAP_SEED = 20110311
@@ -15,7 +16,12 @@ BOOTSTRAP_SEED = 20110311
 def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, probability: np.ndarray, other: np.ndarray) -> Interval:
     """Return the gain (nats per target day) of `probability` over `other`; local_days datetime64[D], happened bool; (n,)."""
     daily = DailyGain(local_days, log_likelihood(happened, probability) - log_likelihood(happened, other), happened)
-    return information_gain_intervals({recipe.id: daily}, BOOTSTRAP_SEED)[1]
+    return pooled_gain([daily])
+
+
+def pooled_gain(daily: Sequence[DailyGain]) -> Interval:
+    """Return the gain of these days together, of one recipe or of several, with its interval from draws that every record shares."""
+    return gain_interval(daily, draw_blocks((days.local_days for days in daily), BOOTSTRAP_SEED))
 
 
 def levelled(reference: np.ndarray, probability: np.ndarray) -> np.ndarray:

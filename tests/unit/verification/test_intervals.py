@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from forecaster.verification.intervals import (
+    RESAMPLES,
+    BlockDraws,
     DailyGain,
+    Interval,
     draw_blocks,
     gain_interval,
-    gain_intervals,
-    information_gain_intervals,
     ratio_bounds,
     sums_by_day,
 )
@@ -27,6 +28,17 @@ def drawn(rng: np.random.Generator, days: int = 1800, rate: float = 0.1) -> Dail
     1 - .1 x .9 / .1 = .1 nats per target day."""
     observed = rng.random(days) < rate
     return daily(observed, np.where(observed, 1.0 + rng.normal(0, 0.5, days), -0.1))
+
+
+def information_gain_intervals(
+    recipes: dict[str, DailyGain], rng: np.random.Generator, resamples: int = RESAMPLES
+) -> tuple[dict[str, Interval], Interval]:
+    """(interval by recipe, interval of all recipes pooled), from the same draws."""
+    return gain_intervals(recipes, draw_blocks((days.local_days for days in recipes.values()), rng, resamples))
+
+
+def gain_intervals(recipes: dict[str, DailyGain], draws: BlockDraws) -> tuple[dict[str, Interval], Interval]:
+    return {name: gain_interval([days], draws) for name, days in recipes.items()}, gain_interval(recipes.values(), draws)
 
 
 def test_estimate_by_hand() -> None:
