@@ -1,6 +1,5 @@
-"""Prefect's server in a bench sends nothing about itself, as in a run. This must be said before Prefect is imported."""
+"""Prefect has the defaults of a run in a bench, too: its server sends nothing about itself. They are set before Prefect is imported."""
 
-import os
+from flows.commands import prefect_defaults
 
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
+prefect_defaults(quiet=False)
