@@ -7,7 +7,7 @@ The bootstrap does not see dependence longer than a block, and few blocks carry 
 interval from a handful of blocks as rough and probably too narrow.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -162,6 +162,12 @@ def linear_spread(days: DailyGain, block_days: int) -> float:
     excess = np.bincount(block, weights=days.gain - days.gain.sum() / targets * days.observed)
     count = len(excess)
     return float(np.sqrt(np.sum(excess**2) * count / max(count - 1, 1)) / targets)
+
+
+def gain_intervals(recipes: Mapping[str, DailyGain], draws: BlockDraws, level: float = 0.95) -> tuple[dict[str, Interval], Interval]:
+    """(interval by recipe, interval of all recipes pooled), from the same draws."""
+    intervals = {name: gain_interval([days], draws, level) for name, days in recipes.items()}
+    return intervals, gain_interval(recipes.values(), draws, level)
 
 
 def gain_interval(recipes: Iterable[DailyGain], draws: BlockDraws, level: float = 0.95) -> Interval:

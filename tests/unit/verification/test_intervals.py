@@ -7,11 +7,11 @@ import pytest
 
 from forecaster.verification.intervals import (
     RESAMPLES,
-    BlockDraws,
     DailyGain,
     Interval,
     draw_blocks,
     gain_interval,
+    gain_intervals,
     ratio_bounds,
     sums_by_day,
 )
@@ -35,10 +35,6 @@ def information_gain_intervals(
 ) -> tuple[dict[str, Interval], Interval]:
     """(interval by recipe, interval of all recipes pooled), from the same draws."""
     return gain_intervals(recipes, draw_blocks((days.local_days for days in recipes.values()), rng, resamples))
-
-
-def gain_intervals(recipes: dict[str, DailyGain], draws: BlockDraws) -> tuple[dict[str, Interval], Interval]:
-    return {name: gain_interval([days], draws) for name, days in recipes.items()}, gain_interval(recipes.values(), draws)
 
 
 def test_estimate_by_hand() -> None:
